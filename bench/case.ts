@@ -80,6 +80,8 @@ export interface Probe {
   readonly path: string
   readonly bodyLength: number
   readonly answerLength: number
+  /** How the response body is to be compressed; `answerLength` is that of the body before. Default: not at all, unless asked for. */
+  readonly coding?: 'gzip'
   /** Default: HTTP/1.1 without TLS. */
   readonly protocol?: 'https' | 'h2'
   /** In addition to those of a browser. */

@@ -4,6 +4,7 @@ import { type IncomingMessage, request } from 'node:http'
 import { connect, type IncomingHttpHeaders, type IncomingHttpStatusHeader } from 'node:http2'
 import { request as requestSecurely } from 'node:https'
 import { join } from 'node:path'
+import { createGunzip } from 'node:zlib'
 import type { Case, Probe, Reading, Variant } from './case.ts'
 import type { Certificate } from './certificate.ts'
 import { assignCores } from './cores.ts'
@@ -104,8 +105,9 @@ export function warmUpOf(peer: Peer, { mostWarmUp }: Pick<Surroundings, 'mostWar
 }
 
 async function check(port: number, probe: Probe): Promise<void> {
-  const { method, path, answerLength } = probe
-  const { status, length } = await exchange(port, probe)
+  const { method, path, answerLength, coding } = probe
+  const { status, length, coding: found } = await exchange(port, probe)
+  if (coding !== undefined && found !== coding) throw new Error(`${method} ${path} is answered without ${coding}`)
   if (status === 200 && length === answerLength) return
   throw new Error(`${method} ${path} is answered with ${status} and ${length} bytes, not with 200 and ${answerLength}`)
 }
@@ -123,7 +125,9 @@ async function exchange(port: number, probe: Probe): Promise<Answer> {
 
 interface Answer {
   readonly status: number | undefined
+  /** That of the body before it was compressed. */
   readonly length: number
+  readonly coding?: string | undefined
   /** The body, unless it is long. */
   readonly text: string
 }
@@ -136,7 +140,9 @@ async function exchangeHttp1(port: number, probe: Probe): Promise<Answer> {
   const asked = protocol === 'https' ? requestSecurely({ ...options, rejectUnauthorized: false }) : request(options)
   asked.end(bodyOf(probe))
   const [response] = (await once(asked, 'response')) as [IncomingMessage]
-  return { status: response.statusCode, ...(await read(response)) }
+  const coding = response.headers['content-encoding']
+  const body = coding === 'gzip' ? response.pipe(createGunzip()) : response
+  return { status: response.statusCode, coding, ...(await read(body)) }
 }
 
 async function exchangeHttp2(port: number, probe: Probe): Promise<Answer> {

@@ -1,10 +1,12 @@
 // The origin if nginx is not installed: the same responses, from node:http and node:http2.
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
 import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2'
-import { answers, FORWARDED_SUFFIX, GRPC_MESSAGE, SMALL_ANSWER } from './origin.ts'
+import { answers, FORWARDED_SUFFIX, GRPC_MESSAGE, SMALL_ANSWER, TEXT_LENGTH, TEXT_PATH } from './origin.ts'
+import { studentsOf } from './text.ts'
 
 const [grpc, wide, ...narrow] = process.argv.slice(2).map(Number).reverse()
 const piece = Buffer.alloc(256 * 1024)
+const text = studentsOf(TEXT_LENGTH)
 const lengths: Readonly<Record<string, number>> = answers
 
 const server = () =>
@@ -12,6 +14,7 @@ const server = () =>
     const length = lengths[request.url!]
     response.setHeader('Content-Type', 'application/json')
     if (length !== undefined) return send(response.setHeader('Content-Length', length), length)
+    if (request.url === TEXT_PATH) return response.setHeader('Content-Length', text.length).end(text)
     const answer = request.url!.endsWith(FORWARDED_SUFFIX) ? forwarded(request.headers) : SMALL_ANSWER
     request.resume().on('end', () => response.setHeader('Content-Length', Buffer.byteLength(answer)).end(answer))
   })

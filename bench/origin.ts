@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { freePort } from './free-port.ts'
 import { launchNginx } from './peers/nginx.ts'
 import { type Launch, Program, versionOf } from './program.ts'
+import { studentsOf } from './text.ts'
 
 /** From paths to the length of the response body in bytes. Every other path gets the small answer. */
 export const answers = {
@@ -24,6 +25,9 @@ export const FORWARDED_SUFFIX = '/forwarded'
 export const GRPC_PATH = '/bench.Echo/Call'
 /** A message of 30 bytes, with its prefix: not compressed, and its length (gRPC's Length-Prefixed-Message). */
 export const GRPC_MESSAGE = Buffer.concat([Buffer.from([0, 0, 0, 0, 30]), Buffer.alloc(30, 'x')])
+/** JSON that compresses as that of an application does. */
+export const TEXT_PATH = '/students.json'
+export const TEXT_LENGTH = 64_000
 /** Accepts a body of any length. */
 export const UPLOAD_PATH = '/upload'
 
@@ -47,6 +51,7 @@ export async function startOrigin(folder: string, cores: readonly number[]): Pro
   await mkdir(files)
   for (const [path, length] of Object.entries(answers)) await createFile(join(files, path), length)
   await createFile(join(files, UPLOAD_PATH), 0)
+  await writeFile(join(files, TEXT_PATH), studentsOf(TEXT_LENGTH))
   await mkdir(join(files, dirname(GRPC_PATH)))
   await writeFile(join(files, GRPC_PATH), GRPC_MESSAGE)
   const ports = await Promise.all([freePort(), freePort(), freePort(), freePort()])
@@ -107,9 +112,7 @@ http {
     location ~ ${FORWARDED_SUFFIX}$ {
       return 200 "$http_x_forwarded_for $http_x_forwarded_proto $http_x_forwarded_host $http_x_request_id";
     }
-    ${Object.keys(answers)
-      .map((path) => `location = ${path} { root ${files}; }`)
-      .join('\n    ')}
+    ${[...Object.keys(answers), TEXT_PATH].map((path) => `location = ${path} { root ${files}; }`).join('\n    ')}
     # The mirror makes nginx read the whole body. The POST to a static file fails with 405, which gives the response.
     location = ${UPLOAD_PATH} { root ${files}; mirror /read; error_page 405 =200 @received; }
     location = /read { internal; return 204; }

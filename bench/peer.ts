@@ -6,6 +6,8 @@ export interface Site {
   readonly workers: number
   /** Whether clients come by TLS, with HTTP/2 or HTTP/1.1. */
   readonly tls?: boolean
+  /** Whether the answers to clients that accept it are compressed with gzip, and how hard; Limpet does it by its filters. */
+  readonly gzipLevel?: number
   /** The proxies whose forwarding headers are trusted, in cases whose peers support it. */
   readonly trustedProxies?: readonly string[]
   readonly routes: readonly Route[]

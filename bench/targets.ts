@@ -104,6 +104,22 @@ export const targets: readonly Target[] = [
     stretch: 1.02,
   },
   {
+    title: 'filters for headers, path and rate against none: CPU a request',
+    case: 'filters',
+    metric: 'cpu',
+    against: { variant: 'headers, path and rate limit' },
+    goal: 1.1,
+    stretch: 1.05,
+  },
+  {
+    title: 'gzip of 64 kB: CPU a request',
+    case: 'gzip',
+    metric: 'cpu',
+    against: { peer: 'nginx-by-hand' },
+    goal: 1.1,
+    stretch: 1,
+  },
+  {
     title: 'sticky by cookie against by address: CPU a request',
     case: 'sticky',
     metric: 'cpu',

@@ -19,8 +19,10 @@ export interface WrkLoad {
   readonly cookies?: readonly string[]
   /** The bytes of each request body. */
   readonly bodyLength?: number
-  /** The bytes of each response body. */
+  /** The bytes of each response body, before it is compressed. */
   readonly answerLength?: number
+  /** How response bodies are compressed. Default: not at all. */
+  readonly coding?: 'gzip'
   readonly protocol?: 'http' | 'https'
 }
 
@@ -41,9 +43,16 @@ const LARGE = 1_000_000
 const TOLERATED = 0.001
 
 export function wrk(load: WrkLoad): Load {
-  const { paths, method = 'GET', bodyLength = 0, answerLength = SMALL_LENGTH, protocol = 'http' } = load
+  const { paths, method = 'GET', bodyLength = 0, answerLength = SMALL_LENGTH, coding, protocol = 'http' } = load
   return {
-    probe: { method, path: paths[0]!, bodyLength, answerLength, ...(protocol === 'https' && { protocol }) },
+    probe: {
+      method,
+      path: paths[0]!,
+      bodyLength,
+      answerLength,
+      ...(coding && { coding }),
+      ...(protocol === 'https' && { protocol }),
+    },
     async run(stage) {
       const script = join(stage.folder, 'load.lua')
       await writeFile(script, luaScript(load))
@@ -61,7 +70,7 @@ export function wrk(load: WrkLoad): Load {
       }
       const to = Number(process.hrtime.bigint() / 1000n)
       const measured = { from: to - result.duration, to, requests }
-      return { sample, errors: judge(result, answerLength), measured }
+      return { sample, errors: judge(result, coding === undefined ? answerLength : 1), measured }
     },
   }
 }

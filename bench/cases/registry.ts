@@ -1,5 +1,6 @@
 import type { Case } from '../case.ts'
 import { filters } from './filters.ts'
+import { gzip } from './gzip.ts'
 import { hostileCpu } from './hostile-cpu.ts'
 import { hostileHttp2 } from './hostile-http2.ts'
 import { grpcUnary, h2Large, h2Small } from './http2.ts'
@@ -26,6 +27,7 @@ export const cases = [
   twoWorkersCase,
   sticky,
   filters,
+  gzip,
   start,
   hostileCpu,
   httpsSmall,

@@ -67,12 +67,17 @@ http {
 ${FORWARDING.map(([name, value]) => `  proxy_set_header ${name} ${value};\n  grpc_set_header ${name} ${value};`).join('\n')}
   proxy_request_buffering off;
   proxy_max_temp_file_size 0;
+${setup.gzipLevel === undefined ? '' : compression(setup.gzipLevel)}
 ${upstreams(setup, (servers) => `keepalive ${servers * IDLE_CONNECTIONS}; keepalive_requests 1000000000;`)}
   server {
 ${listener(setup)}
 ${setup.routes.map((route) => location(route, setup.upstreams)).join('\n')}
   }
 }`
+}
+
+function compression(level: number): string {
+  return `  gzip on; gzip_comp_level ${level}; gzip_types application/json; gzip_proxied any; gzip_vary on;`
 }
 
 const FORWARDING = [

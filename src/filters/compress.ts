@@ -5,6 +5,8 @@ import type { BodyStage, ResponseSink } from '../exchange/response-sink.ts'
 import type { Coding, CompressSettings } from '../runtime/filter-settings.ts'
 import { acceptedCoding } from './compress/accepted-coding.ts'
 import { CompressStage } from './compress/compress-stage.ts'
+import { SHORT, ShortBodies } from './compress/short-bodies.ts'
+import { ShortBodyStage } from './compress/short-body-stage.ts'
 
 /** How many bodies a worker compresses at the same time: each takes memory. Others pass as they are. */
 const MOST = 256
@@ -22,10 +24,12 @@ const OF_ORIGINAL = ['Accept-Ranges', 'Content-Digest', 'Content-MD5', 'Digest',
 export class Compress implements Filter {
   readonly name = 'compress'
   readonly #settings: CompressSettings
+  readonly #shortBodies: ShortBodies
   #running = 0
 
   constructor(settings: CompressSettings) {
     this.#settings = settings
+    this.#shortBodies = new ShortBodies(settings.level)
   }
 
   stage(response: FilteredResponse, next: ResponseSink): BodyStage | undefined {
@@ -39,9 +43,16 @@ export class Compress implements Filter {
     this.#changeHead(response, coding)
     request.note(this.name, coding)
     this.#running++
-    const isStream = response.header('content-length') === undefined
+    const over = () => this.#running--
+    const length = Number(response.header('content-length') ?? -1)
     const isToHead = request.method === 'HEAD'
-    return new CompressStage(next, { coding, level: this.#settings.level, isStream, isToHead }, () => this.#running--)
+    if (coding === 'gzip' && length > 0 && length <= SHORT && !isToHead)
+      return new ShortBodyStage(next, this.#shortBodies, over)
+    return new CompressStage(next, { coding, level: this.#settings.level, isStream: length < 0, isToHead }, over)
+  }
+
+  close(): void {
+    this.#shortBodies.close()
   }
 
   forecast(request: FilteredRequest): string {

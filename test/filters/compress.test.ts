@@ -12,6 +12,11 @@ import { httpOrigin } from '../support/origin.ts'
 const decoders = { gzip: gunzipSync, br: brotliDecompressSync, zstd: zstdDecompressSync }
 const TEXT = 'a line of text that repeats itself\n'.repeat(20_000)
 
+/** Another one for each path: some 20 kB, or 200. */
+function bodyOf(path: string): string {
+  return `${path} `.repeat((path.startsWith('/long') ? 200_000 : 20_000) / path.length)
+}
+
 /** Answers by the path with a body of text and further headers. */
 const answers: Record<string, Record<string, string>> = {
   '/text': { 'Content-Type': 'text/plain; charset=utf-8', ETag: '"abc"', 'Accept-Ranges': 'bytes' },
@@ -131,8 +136,11 @@ describe('answers are compressed', () => {
   ] as const) {
     test(`for many clients at the same time, each of whom gets their own, over ${protocol}`, async (t) => {
       const origin = await httpOrigin(t, ({ url }, response) => {
-        response.writeHead(200, { 'Content-Type': 'text/plain', 'X-Path': url })
-        response.end(`${url} `.repeat(10_000))
+        const body = bodyOf(url!)
+        response.writeHead(200, { 'Content-Type': 'text/plain', 'X-Path': url, 'Content-Length': body.length })
+        // In two pieces, so that bodies of several responses are gathered at the same time.
+        response.write(body.slice(0, 5000))
+        setImmediate(() => response.end(body.slice(5000)))
       })
       const { port } = await startDataPlane(t, {
         listeners: [{ h2c: true }],
@@ -140,11 +148,11 @@ describe('answers are compressed', () => {
         upstreams: { app: { servers: [origin.address] } },
       })
       const clients = Array.from({ length: 16 }, () => connectTo(t, port))
-      for (let round = 0; round < 3; round++) {
+      for (const round of ['short', 'short again', 'long'].map(encodeURIComponent)) {
         const asked = clients.map((client, index) => raw(client, `/${round}/${index}`, 'gzip'))
         for (const [index, { headers, bytes }] of (await Promise.all(asked)).entries()) {
           assert.equal(headers['x-path'], `/${round}/${index}`)
-          assert.equal(gunzipSync(bytes).toString(), `/${round}/${index} `.repeat(10_000))
+          assert.equal(gunzipSync(bytes).toString(), bodyOf(`/${round}/${index}`))
         }
       }
     })
