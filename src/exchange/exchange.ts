@@ -13,9 +13,9 @@ import { now } from '../runtime/clock.ts'
 import type { Reason } from '../runtime/reason.ts'
 import type { Route, Server, Upstream } from '../runtime/snapshot.ts'
 import type { TlsFacts } from '../transport/tls-facts.ts'
-import { Attempt } from './attempt.ts'
-import type { AttemptOwner } from './attempt-owner.ts'
+import type { Attempt } from './attempt.ts'
 import { type Call, CallDeadline } from './call-deadline.ts'
+import { Delivery, type DeliveryOwner } from './delivery.ts'
 import type { Downstream, DownstreamUser } from './downstream.ts'
 import { earlyAnswer } from './early-answer.ts'
 import { errorPage } from './error-page.ts'
@@ -28,14 +28,13 @@ import { failedCall, trailersOfFailure } from './grpc-failure.ts'
 import { grpcStatuses } from './grpc-status.ts'
 import { type OwnResponse, redirect } from './own-response.ts'
 import { PassingBody } from './passing-body.ts'
-import { type Occasion, Placement } from './placement.ts'
+import { Placement } from './placement.ts'
 import { authorityOf, pathOf, queryOf, type ReceivedRequest } from './received-request.ts'
 import type { RequestBody } from './request-body.ts'
 import type { RequestView } from './request-view.ts'
 import type { ResponseSink, StageUser } from './response-sink.ts'
 import type { ResponseView } from './response-view.ts'
 import { type BodyStorage, StoredBody, type StoredBodyUser } from './stored-body.ts'
-import { type Ticket, Wait, type Waiter } from './ticket.ts'
 import type { Trace } from './trace.ts'
 import type { UpstreamGroup } from './upstream-group.ts'
 import type { WorkerContext } from './worker-context.ts'
@@ -44,12 +43,10 @@ const SWITCHING_PROTOCOLS = 101
 const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n')
 
 /**
- * One request and its response. It finds the route, has a server picked and makes an attempt there; if that fails and
- * it is safe, it makes another attempt elsewhere. It always ends in `#settle`, once.
+ * One request and its response. It finds the route, has its filters look at the request, reads what is needed of the body, and has
+ * the request delivered to a server, whose response it passes on. It always ends in `#settle`, once.
  */
-export class Exchange
-  implements DownstreamUser, AttemptOwner, Waiter, Call, ExchangeRecord, StoredBodyUser, FilteringOwner
-{
+export class Exchange implements DownstreamUser, DeliveryOwner, Call, ExchangeRecord, StoredBodyUser, FilteringOwner {
   readonly context: WorkerContext
   readonly downstream: Downstream
   readonly request: ReceivedRequest
@@ -64,18 +61,8 @@ export class Exchange
   #filtering: Filtering | undefined
   /** Whether filters, which may ask others, are not asked before it shows that the client does not cancel the request. */
   #isHeldBack = false
-  #placement: Placement | undefined
-  /** The current or the last attempt. */
-  #attempt: Attempt | undefined
-  /** That of the attempt before the wait. */
-  #lastServer: Server | undefined
-  /** An attempt that got no answer: its server is to blame, unless another server gives none to the same request. */
-  #suspect: Attempt | undefined
-  /** The place in the upstream's queue, valid as long as the exchange waits there. */
-  #ticket: Ticket | undefined
-  #waitsSince = 0
-  /** How the attempt before the wait failed. */
-  #previous: Failure | undefined
+  /** Undefined before its upstream is known. */
+  #delivery: Delivery | undefined
   /** Undefined for a request that has none of its own. */
   #deadline: CallDeadline | undefined
   // What observers record.
@@ -83,11 +70,6 @@ export class Exchange
   status = 0
   grpcStatus: number | undefined
   bytesSent = 0
-  queued = 0
-  waited = 0
-  serverNames = ''
-  upstreamAddresses = ''
-  upstreamStatuses = ''
   route: Route | undefined
   failure: string | undefined
   bytesReceived = 0
@@ -113,19 +95,19 @@ export class Exchange
   }
 
   get upstreamName(): string | undefined {
-    return this.#placement?.group.settings.name
+    return this.#delivery?.placement.group.settings.name
   }
 
   get reason(): Reason | undefined {
-    return this.#placement?.reason
+    return this.#delivery?.placement.reason
   }
 
   get upstream(): Upstream | undefined {
-    return this.#placement?.group.settings
+    return this.#delivery?.placement.group.settings
   }
 
   get server(): Server | undefined {
-    return this.#attempt?.server.settings ?? this.#lastServer
+    return this.#delivery?.server
   }
 
   get edits(): RequestEdits | undefined {
@@ -151,11 +133,27 @@ export class Exchange
   }
 
   get attempts(): number {
-    return this.#placement?.attempts ?? 0
+    return this.#delivery?.placement.attempts ?? 0
   }
 
   get standing(): string | undefined {
-    return this.#placement?.standing
+    return this.#delivery?.placement.standing
+  }
+
+  get serverNames(): string {
+    return this.#delivery?.serverNames ?? ''
+  }
+
+  get upstreamAddresses(): string {
+    return this.#delivery?.upstreamAddresses ?? ''
+  }
+
+  get upstreamStatuses(): string {
+    return this.#delivery?.upstreamStatuses ?? ''
+  }
+
+  get queued(): number {
+    return this.#delivery?.queued ?? 0
   }
 
   // ── the request ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -223,11 +221,11 @@ export class Exchange
   /** @param group undefined for a route without an upstream */
   #place(group: UpstreamGroup | undefined, view: RequestView): void {
     if (group === undefined) return this.#end(new Failure('no-route'))
-    this.#placement = Placement.of(group, view)
+    this.#delivery = new Delivery(this, Placement.of(group, view))
     if (this.request.isGrpc && !this.#setDeadline(view.head)) return
     if (this.#filtering?.request.bodyStorage !== undefined) this.#store(this.#filtering.request.bodyStorage)
     if (!this.body.isGathered) this.downstream.wantBody('data', true)
-    else if (!this.downstream.isFickle) this.#try()
+    else if (!this.downstream.isFickle) this.#delivery.begin(this.#readyAt)
   }
 
   /** The body is to be read to its end before a server is picked: its client, which may wait for a 100 (Continue), is to send it. */
@@ -268,14 +266,16 @@ export class Exchange
   }
 
   bodyBytes(bytes: Buffer, from: number, to: number): void {
-    this.#filtering?.bodyBytes(bytes, from, to, this.#attempt?.bodyForm ?? 'data')
-    if (this.#attempt === undefined) this.body.gather(bytes, from, to)
-    else this.#attempt.requestBytes(bytes, from, to)
+    const attempt = this.#attempt
+    this.#filtering?.bodyBytes(bytes, from, to, attempt?.bodyForm ?? 'data')
+    if (attempt === undefined) this.body.gather(bytes, from, to)
+    else attempt.requestBytes(bytes, from, to)
   }
 
   bodyEnded(trailers?: Head): void {
-    if (this.#attempt === undefined) this.body.end()
-    else this.#attempt.requestEnded(trailers)
+    const attempt = this.#attempt
+    if (attempt === undefined) this.body.end()
+    else attempt.requestEnded(trailers)
   }
 
   flush(): void {
@@ -284,21 +284,23 @@ export class Exchange
       return this.#filter()
     }
     const limit = this.#bodyLimit
-    const isTooLarge = limit > 0 && this.downstream.bodyLength > limit && this.#attempt?.isTunnel !== true
-    if (this.#attempt !== undefined) this.#attempt.flushRequest()
+    const attempt = this.#attempt
+    const isTooLarge = limit > 0 && this.downstream.bodyLength > limit && attempt?.isTunnel !== true
+    if (attempt !== undefined) attempt.flushRequest()
     else if (!isTooLarge) this.#gathered()
     if (isTooLarge) this.#end(new Failure('body-too-large'))
   }
 
   #gathered(): void {
-    if (this.#placement === undefined || this.isQueued) return
+    const delivery = this.#delivery
+    if (delivery === undefined || delivery.isQueued) return
     const failure = this.body.flush()
     if (failure !== undefined) return this.#end(failure)
     const { isGathered } = this.body
     if (isGathered || this.body.isFull) this.downstream.holdBody()
     if (!isGathered) return
     this.#readyAt = now()
-    this.#try()
+    delivery.begin(this.#readyAt)
   }
 
   failed(failure: Failure): void {
@@ -321,64 +323,16 @@ export class Exchange
 
   // ── the attempts ───────────────────────────────────────────────────────────────────────────────────────────────
 
-  /**
-   * Sends the request to a server that has not been tried.
-   *
-   * @param previous how the attempt before this one failed
-   */
-  #try(previous?: Failure): void {
-    const time = this.attempts === 0 ? this.#readyAt : now()
-    this.#previous = previous
-    const wait = this.#goOn('arrival', time)
-    if (wait !== undefined) this.#waitInQueue(wait)
-  }
-
-  /** Makes an attempt on a server, or ends the exchange; or returns what to wait for. */
-  #goOn(occasion: Occasion, time: number): Wait | undefined {
-    const placement = this.#placement!
-    const next = placement.next(time, occasion)
-    if (next instanceof Wait) return next
-    if (this.#waitsSince > 0) {
-      this.queued += time - this.#waitsSince
-      this.#waitsSince = 0
-    }
-    if (next instanceof Failure) {
-      // Report the earlier failure rather than the full queue.
-      this.#end(next.code === 'session-lost' || next.code === 'paused' ? next : (this.#previous ?? next))
-      return undefined
-    }
-    const { name, address } = next.settings
-    this.serverNames = this.serverNames === '' ? name : `${this.serverNames}, ${name}`
-    this.upstreamAddresses = this.upstreamAddresses === '' ? address : `${this.upstreamAddresses}, ${address}`
-    this.#attempt = new Attempt(this, placement.group, next, time)
-    this.#attempt.begin()
-    return undefined
-  }
-
-  #waitInQueue(wait: Wait): void {
-    const time = now()
-    this.#lastServer = this.server
-    this.#attempt = undefined
-    if (!this.body.goesWithHead) this.downstream.holdBody()
-    this.#waitsSince = time
-    this.#ticket = this.#placement!.group.queue.join(this, wait)
-    if (this.#ticket === undefined) this.#goOn('queue-full', time)
-  }
-
-  takeTurn(time: number): Wait | 'done' {
-    return this.#goOn('turn', time) ?? 'done'
-  }
-
-  waitedTooLong(): void {
-    this.#goOn('queue-timeout', now())
+  get #attempt(): Attempt | undefined {
+    return this.#delivery?.attempt
   }
 
   get isSessionNew(): boolean {
-    return this.#placement?.isSessionNew === true
+    return this.#delivery?.placement.isSessionNew === true
   }
 
   get isQueued(): boolean {
-    return this.#ticket?.isValid === true
+    return this.#delivery?.isQueued === true
   }
 
   requestSent(): void {
@@ -386,11 +340,10 @@ export class Exchange
   }
 
   answered(head: ResponseHead, endsSession: boolean): string {
-    const placement = this.#placement!
+    const { placement, attempt } = this.#delivery!
     this.status = head.status
-    this.respondedAt = this.#attempt!.answeredAt
-    this.#noteStatus(head.status)
-    this.#clearSuspicion()
+    this.respondedAt = attempt!.answeredAt
+    this.#delivery!.answered(head.status)
     this.#watchOwnCookies(head)
     const view = this.#viewOf(head)
     view.endsSession = endsSession
@@ -418,23 +371,21 @@ export class Exchange
 
   /** A filter has failed, so that the client does not get the server's response. */
   #refuse(head: ResponseHead, failure: Failure): void {
-    this.#noteStatus(head.status)
-    this.#clearSuspicion()
+    this.#delivery!.answered(head.status)
     this.#attempt!.answerReplaced(head)
     this.#attempt!.end()
     this.#end(failure)
   }
 
   get mayAskAnother(): boolean {
-    return this.#mayTryAgain(this.#attempt!, new Failure('answer-refused')) && this.#placement!.hasAnother(now())
+    return this.#delivery!.mayAskAnother
   }
 
   /** Gives the client that response in the place of the server's. */
   #replace(head: ResponseHead, response: OwnResponse): void {
     const attempt = this.#attempt!
-    this.#noteStatus(head.status)
-    this.#clearSuspicion()
-    const fields = this.#placement!.answered(this.#viewOf(head), this.downstream.origin.isSecure)
+    this.#delivery!.answered(head.status)
+    const fields = this.#delivery!.placement.answered(this.#viewOf(head), this.downstream.origin.isSecure)
     attempt.answerReplaced(head)
     attempt.end()
     this.#answer({ ...response, fields: response.fields + fields })
@@ -470,7 +421,7 @@ export class Exchange
   }
 
   readerOf(head: ResponseHead): BodyReader | undefined {
-    return this.#placement!.readerOf(this.#viewOf(head))
+    return this.#delivery!.placement.readerOf(this.#viewOf(head))
   }
 
   #viewOf(head: ResponseHead): ResponseView {
@@ -485,14 +436,8 @@ export class Exchange
     if (ownCookies.isEmpty) return
     const cookie = cookieSetAmong(head, ownCookies)
     if (cookie === undefined) return
-    const { name } = this.#placement!.group.settings
+    const { name } = this.#delivery!.placement.group.settings
     this.context.notices.ownCookieSet(name, this.#attempt!.server.settings.name, cookie)
-  }
-
-  /** A server has answered, or no other will be tried: a server that gave no answer before is to blame for it. */
-  #clearSuspicion(): void {
-    this.#suspect?.blame()
-    this.#suspect = undefined
   }
 
   callEnded(status: number | undefined): void {
@@ -509,41 +454,15 @@ export class Exchange
     this.#settle('cut')
   }
 
-  /** This attempt failed: tries another server if that is safe, else ends. */
   attemptFailed(failure: Failure): void {
     const attempt = this.#attempt!
-    if (attempt.responseBegun) {
-      attempt.blame()
-      return this.#breakOff(failure)
-    }
-    this.#noteStatus(failure.status)
-    attempt.end()
-    if (failure.blame === 'suspect' && this.#suspect !== undefined) {
-      // Two servers closed the connection without an answer, so the request is to blame; counted against servers, it
-      // would suspend all of them.
-      this.#suspect = undefined
-      return this.#end(failure)
-    }
-    const isExcused = attempt.excuses(failure)
-    if (isExcused) this.#placement!.takeBack()
-    const triesAgain = this.#mayTryAgain(attempt, failure)
-    if (triesAgain && failure.blame === 'suspect') this.#suspect = attempt
-    else if (!isExcused) attempt.blame()
-    if (triesAgain) this.#try(isExcused ? undefined : failure)
-    else this.#end(failure)
+    if (!attempt.responseBegun) return this.#delivery!.failed(failure)
+    attempt.blame()
+    this.#breakOff(failure)
   }
 
-  #mayTryAgain(attempt: Attempt, failure: Failure): boolean {
-    const { group, tries } = this.#placement!
-    const { retries } = group.settings
-    const { tries: most = retries.tries, within = retries.within } = this.route?.retries ?? retries
-    if (tries >= most || (within > 0 && now() - this.#readyAt - this.queued > within)) return false
-    if (failure.retry === 'idempotent') return attempt.mayRepeat
-    return failure.retry === 'always' && attempt.mayResend
-  }
-
-  #noteStatus(status: number): void {
-    this.upstreamStatuses = this.upstreamStatuses === '' ? String(status) : `${this.upstreamStatuses}, ${status}`
+  undelivered(failure: Failure): void {
+    this.#end(failure)
   }
 
   // ── the end ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -556,7 +475,7 @@ export class Exchange
     if (this.#attempt?.responseBegun) return this.#breakOff(failure)
     this.failure = failure.code
     const { id, method, isGrpc } = this.request
-    const fields = this.#placement?.refused(this.downstream.origin.isSecure) ?? ''
+    const fields = this.#delivery?.placement.refused(this.downstream.origin.isSecure) ?? ''
     if (isGrpc) {
       this.grpcStatus = grpcStatuses[failure.code]
       return this.#answer(failedCall(failure, id, fields))
@@ -595,11 +514,7 @@ export class Exchange
   #settle(how: 'whole' | 'cut'): void {
     this.#isOver = true
     if (this.#deadline !== undefined) this.context.deadlines.remove(this.#deadline)
-    this.#clearSuspicion()
-    this.#ticket?.leave()
-    if (this.#waitsSince > 0) this.queued += now() - this.#waitsSince
-    this.#attempt?.end()
-    this.#placement?.end()
+    this.#delivery?.end()
     this.#filtering?.end()
     this.body.close()
     this.bytesSent = this.downstream.bytesSent
