@@ -8,9 +8,11 @@ import { setTimeout as pause } from 'node:timers/promises'
  * @param interval between two looks, in ms: what is waited for needs the processor meanwhile
  */
 export async function until(condition: () => boolean | Promise<boolean>, interval = 10): Promise<void> {
-  const signal = getTestContext()?.signal
+  // Behind a wait for a page, Playwright names the test that has opened it: that may be over.
+  const { signal } = getTestContext() ?? {}
+  const ending = signal?.aborted ? undefined : signal
   while (!(await condition())) {
-    signal?.throwIfAborted()
+    ending?.throwIfAborted()
     await pause(interval)
   }
 }
