@@ -75,7 +75,7 @@ describe('the page of the upstreams', { skip }, () => {
     const red = row.locator('.badge.bad').waitFor({ timeout: 2000 })
     await shop.servers['web-2'].kill()
     await red
-    assert.match(await row.innerText(), /Down\s+GET \/health: .*ECONNREFUSED|Down\s+\d+ failures? in a row/)
+    assert.match(await row.innerText(), /Down\s+GET \/health: .*ECONN(?:REFUSED|RESET)|Down\s+\d+ failures? in a row/)
     await shop.servers['web-2'].revive()
     await newUsersUntil(shop, row.locator('.badge.good').waitFor())
   })

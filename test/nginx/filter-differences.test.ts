@@ -50,6 +50,12 @@ const differences: Record<string, Difference> = {
     limpet: '/a%3F&b',
     nginx: '/a?%26b',
   },
+  'a path with two slashes at its start, for a [`redirect`](filters/redirect.md) to that path': {
+    asked: '//same/x',
+    see: ({ headers }) => headers.location,
+    limpet: '/same/x',
+    nginx: '//same/x',
+  },
   'a header of [`headers`](filters/headers.md) whose variables are all empty': {
     asked: '/heads',
     see: (answer) => got(answer).headers['x-of'],
@@ -179,6 +185,7 @@ testWithNginx('the deliberate differences of filters', async (t) => {
       { path: '/pages', filters: [{ errorPages: { pages: [{ status: '4xx', body: 'sorry' }] } }] },
       { path: '/parts', upstream: 'own', filters: [{ split: { to: { other: '100%' }, by: 'cookie:id' } }] },
       { path: '/limited', filters: [{ rateLimit: { rate: '1/m', by: 'route' } }] },
+      { path: '/same/*', upstream: undefined, filters: [{ redirect: { to: '${request.target}', status: 302 } }] },
       {
         path: '~ ^/older/(?<name>.*)$',
         upstream: undefined,

@@ -52,7 +52,13 @@ testWithNginx('filters', (test) =>
         { path: '/posts', methods: ['POST', 'PUT'], upstream: 'b', filters: [{ headers: { request } }] },
         { path: '/posts', upstream: 'c', filters: [{ deny: ['127.192.0.0/10'] }] },
         { path: '/gone', filters: [{ respond: { status: 410, body: 'gone' } }] },
-        { path: '/to/*', filters: [{ deny: ['127.0.0.0/9'] }, { redirect: { to: '${request.target}', status: 307 } }] },
+        {
+          path: '/to/*',
+          filters: [
+            { deny: ['127.0.0.0/9'] },
+            { redirect: { to: 'https://new.example${request.target}', status: 307 } },
+          ],
+        },
         {
           host: 'www.example.org',
           path: '/heads/*',
