@@ -82,7 +82,19 @@ function exitWithUsageErrors(command: Command): void {
   for (const each of command.commands) exitWithUsageErrors(each)
 }
 
+/** As for a program that SIGPIPE ends. */
+const NOBODY_READS = 141
+
+/** Ends quietly where whoever reads what is printed has seen enough, as `head` has. `limpet run` prints by other ways. */
+function endOnceNobodyReads(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    process.exit(NOBODY_READS)
+  })
+}
+
 try {
+  if (process.argv[2] !== 'run') endOnceNobodyReads()
   const program = new Command('limpet')
     .description(description)
     .version(version)

@@ -1,7 +1,10 @@
 /** What all commands have in common: help, and errors of usage. */
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { describe, test } from 'node:test'
-import { runLimpet } from '../support/limpet.ts'
+import { fileURLToPath } from 'node:url'
+import { LIMPET, Lines, runLimpet } from '../support/limpet.ts'
 
 /** The commands that ask a running Limpet, with arguments that are right. */
 const verbs: Readonly<Record<string, readonly string[]>> = {
@@ -66,4 +69,13 @@ describe('an error of usage ends with 2, and says what was expected', () => {
       assert.match(stderr, complaint)
     })
   }
+})
+
+test('a command ends quietly where nobody reads what it prints', async () => {
+  const file = fileURLToPath(new URL('../../examples/limpet.yaml', import.meta.url))
+  const child = spawn(process.execPath, [LIMPET, 'check', '-c', file])
+  child.stdout.destroy()
+  const errors = new Lines(child.stderr)
+  const [code] = await once(child, 'close')
+  assert.deepEqual([code, errors.all], [141, []])
 })
