@@ -253,13 +253,25 @@ const wrong: readonly [labels: Record<string, string>, label: string, message: R
       ['basicAuth.file', '/etc/shadow', 'filters[0].basicAuth.file'],
       ['jwt.keys', '/etc/limpet/keys.json', 'filters[0].jwt.keys'],
       ['jwt.secretFile', 'secret', 'filters[0].jwt.secretFile'],
+      ['respond.file', '/etc/shadow', 'filters[0].respond.file'],
+      ['maintenancePage.file', '/etc/shadow', 'filters[0].maintenancePage.file'],
+      ['maintenancePage.when.file', '/etc/shadow', 'filters[0].maintenancePage.when.file'],
     ] as const
   ).map(([key, file, label]): (typeof wrong)[number] => [
     { 'limpet.host': 'a.example', [`limpet.filters[0].${key}`]: file },
     `limpet.${label}`,
     /^expected no file of Limpet's own in a label, found "/,
-    'write the filter into the configuration file, or basicAuth with users',
+    'write the filter into the configuration file, or its users or its body here',
   ]),
+  [
+    {
+      'limpet.host': 'a.example',
+      'limpet.filters': '[{ errorPages: { pages: [{ status: 404, file: /etc/shadow }] } }]',
+    },
+    'limpet.filters',
+    /^expected no file of Limpet's own in a label, found "/,
+    'write the filter into the configuration file, or its users or its body here',
+  ],
   [
     { 'limpet.upstreams.web.tls.ca': '/etc/limpet/ca.pem' },
     'limpet.upstreams.web.tls.ca',

@@ -250,7 +250,7 @@ function notByLabel(route: unknown): Issue[] {
 
 function namedFiles(filters: unknown): Issue[] {
   return filterFilesIn(asList(filters)).map(({ place, file }) =>
-    noFile(['filters', ...place], file, 'write the filter into the configuration file, or basicAuth with users'),
+    noFile(['filters', ...place], file, 'write the filter into the configuration file, or its users or its body here'),
   )
 }
 
