@@ -55,10 +55,10 @@ const states = ({ servers }: ServerList, upstream: string) =>
   servers.map(({ id, state = 'ready' }) => `${id.replace(`${upstream}-`, '')} ${state}`).join(', ')
 
 testWithEngine('start, scale, pause, stop, start again, kill, remove', async (test) => {
-  const { app, upstream, run } = await start(test)
+  const { app, upstream, run, runDeaf } = await start(test)
   const becomes = (wanted: string) => app.until((list) => states(list, upstream) === wanted)
   await becomes('')
-  const one = await run('one')
+  const one = await runDeaf('one')
   const list = await becomes('one ready')
   assert.equal(list.servers[0]?.address, `${await addressOf(one)}:80`)
   const two = await run('two')
@@ -67,7 +67,8 @@ testWithEngine('start, scale, pause, stop, start again, kill, remove', async (te
   await becomes('one away, two ready')
   await docker('unpause', one)
   await becomes('one ready, two ready')
-  const stopped = docker('stop', one)
+  // It takes its time to end: one that is gone at once may never be seen to drain.
+  const stopped = docker('stop', '--time', '2', one)
   assert.equal((await becomes('one drain, two ready')).isUrgent, true)
   await becomes('two ready')
   await stopped

@@ -19,7 +19,7 @@ function whyNoEngine(): string | undefined {
 const noEngine = whyNoEngine()
 
 /** How long such a test may take, in ms: images are built, and every container takes its time, on a machine that has other work. */
-const TIMEOUT = 1_200_000
+const TIMEOUT = 600_000
 
 /** A test that needs a Docker engine. Without one, it is reported as skipped. */
 export function testWithEngine(name: string, body: (test: TestContext) => Promise<void>): void {

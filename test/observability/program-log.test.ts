@@ -57,9 +57,12 @@ test('a line about a server has its upstream, its name and the cause as fields',
 
 test('in a terminal, lines are text, whatever the access log is', async (t) => {
   const file = await configFile(t, { ...config, accessLog: 'json' })
-  const command = `${process.execPath} ${LIMPET} run -c ${file}`
+  const command = `echo "process $$"; exec ${process.execPath} ${LIMPET} run -c ${file}`
   const child = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['ignore', 'pipe', 'inherit'] })
   t.after(() => child.kill('SIGKILL'))
   const lines = new Lines(child.stdout)
+  // Without its terminal, it would go on: SIGHUP has it read its file again.
+  const [, pid] = await lines.find(/^process (\d+)/)
+  t.after(() => process.kill(Number(pid), 'SIGKILL'))
   await lines.find(/INFO.*listening on /)
 })
