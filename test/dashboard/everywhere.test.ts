@@ -25,7 +25,8 @@ describe('each page', { skip }, () => {
       await page.keyboard.press('g')
       await page.keyboard.press(name.slice(0, 1))
       await title(name).waitFor()
-      assert.equal(await page.evaluate('document.activeElement.id'), 'main', `${name} has the focus`)
+      // The page has the focus.
+      await page.locator('#main:focus').waitFor()
     }
     for (const name of pageNames) {
       await page.reload()
@@ -55,10 +56,12 @@ describe('each page', { skip }, () => {
     await page.keyboard.press('Enter')
     const panel = page.getByRole('complementary', { name: 'GET /cart' })
     await panel.getByText('Where it would go now').waitFor()
-    assert.equal(await page.evaluate('document.activeElement.matches("aside")'), true, 'the explanation has the focus')
+    // The explanation has the focus.
+    await page.locator('aside:focus').waitFor()
     await page.keyboard.press('Escape')
     await panel.waitFor({ state: 'detached' })
-    assert.equal(await page.evaluate('document.activeElement.matches("tbody tr")'), true, 'it is back on the row')
+    // The focus is back on the row, a moment after the panel has gone.
+    await page.locator('.requests tbody tr:focus').waitFor()
 
     await page.keyboard.press('?')
     await page.getByRole('dialog', { name: 'Keys' }).waitFor()

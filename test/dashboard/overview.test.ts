@@ -87,7 +87,7 @@ describe('the overview', { skip }, () => {
     await page.keyboard.press('Tab')
     assert.equal(await focused(), 'Skip to the page')
     await page.keyboard.press('Enter')
-    assert.equal(await page.evaluate('document.activeElement.id'), 'main')
+    await page.locator('#main:focus').waitFor()
     await page.keyboard.press('/')
     assert.equal(await page.evaluate('document.activeElement.type'), 'search')
     await page.keyboard.type('gc?')
